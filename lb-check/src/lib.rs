@@ -112,6 +112,7 @@
 //! | `runtime` | [`Scheduler`], [`Input`], [`FileCheck`] | tokio, tracing, socket2, rustix |
 //! | `tcp` | [`TcpCheck`] | |
 //! | `http` | [`HttpGet`], [`genhash`] | httparse, md-5 |
+//! | `http-check` | [`HttpCheck`] | hyper, sha2 |
 //! | `regex` | [`PageRegex`] for [`HttpGet`] | PCRE2 |
 //! | `tls` | TLS for these, [`Tls`] | rustls with ring, tokio-rustls |
 //! | `text` | [`SendExpect`], [`ProtocolCheck`], [`AgentCheck`] | regex |
@@ -135,6 +136,8 @@ mod file_weight;
 mod grpc;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "http-check")]
+mod http_check;
 #[cfg(feature = "runtime")]
 mod input;
 #[cfg(feature = "runtime")]
@@ -182,6 +185,12 @@ pub use crate::grpc::GrpcCheck;
 pub use crate::http::regex::{PageRegex, ParseRegexOptionError, RegexError, RegexOption};
 #[cfg(feature = "http")]
 pub use crate::http::{HttpGet, ParseProtocolError, Protocol, Tls, Url, genhash};
+#[cfg(all(feature = "http-check", feature = "tls"))]
+pub use crate::http_check::HttpTls;
+#[cfg(feature = "http-check")]
+pub use crate::http_check::{
+    Expectation, HttpCheck, HttpVersion, ParseHttpVersionError, ParseSha256Error, Sha256Digest,
+};
 #[cfg(feature = "runtime")]
 pub use crate::input::{Input, InputCheck, InputState};
 #[cfg(feature = "ldap")]

@@ -187,8 +187,8 @@ impl Registry {
     }
 
     /// The checks that come with this crate, as far as their features are on: `TCP_CHECK`,
-    /// `HTTP_GET`, `SSL_GET`, `MISC_CHECK`, `FILE_CHECK`, `SMTP_CHECK`, `IMAP_CHECK`, `POP3_CHECK`, `FTP_CHECK`,
-    /// `NNTP_CHECK`, `REDIS_CHECK`, `SEND_EXPECT_CHECK`, `AGENT_CHECK`.
+    /// `HTTP_GET`, `SSL_GET`, `HTTP_CHECK`, `MISC_CHECK`, `FILE_CHECK`, `SMTP_CHECK`, `IMAP_CHECK`, `POP3_CHECK`,
+    /// `FTP_CHECK`, `NNTP_CHECK`, `REDIS_CHECK`, `SEND_EXPECT_CHECK`, `AGENT_CHECK`.
     #[must_use]
     pub fn builtin() -> Self {
         #[allow(
@@ -202,6 +202,8 @@ impl Registry {
         registry.register("FILE_CHECK", crate::file::FileFactory);
         #[cfg(feature = "http")]
         registry.register("HTTP_GET", crate::http::HttpFactory::Plain);
+        #[cfg(feature = "http-check")]
+        registry.register("HTTP_CHECK", crate::http_check::HttpCheckFactory);
         #[cfg(all(feature = "http", feature = "tls"))]
         registry.register("SSL_GET", crate::http::HttpFactory::Tls);
         #[cfg(feature = "ldap")]

@@ -47,7 +47,8 @@ fn blocks(keyword: &KeywordHelp) -> Vec<&'static str> {
             };
             vec![server, real, check]
         }
-        "FILE_CHECK" | "LDAP_CHECK" | "MYSQL_CHECK" | "PGSQL_CHECK" | "GRPC_CHECK" => {
+        "FILE_CHECK" | "LDAP_CHECK" | "MYSQL_CHECK" | "PGSQL_CHECK" | "GRPC_CHECK"
+        | "HTTP_CHECK" => {
             vec![server, real, keyword.block]
         }
         other => panic!("unknown block {other}"),

@@ -62,14 +62,14 @@ fn smtp_check_has_keepalived_words_and_ours() {
         &smtp().with_helo_name("lb1").with_ehlo(),
     );
     assert_check(
-        "SMTP_CHECK {\n starttls\n sni mail.example.net\n }",
-        &smtp()
-            .with_security(Security::StartTls)
-            .with_server_name("mail.example.net"),
+        "SMTP_CHECK {\n starttls\n sni_name mail.example.net\n }",
+        &smtp().with_security(Security::StartTls {
+            name: Some("mail.example.net".to_owned()),
+        }),
     );
     assert_check(
         "SMTP_CHECK {\n tls on\n }",
-        &smtp().with_security(Security::Tls),
+        &smtp().with_security(Security::Tls { name: None }),
     );
 }
 
@@ -112,14 +112,14 @@ fn protocols_have_login_and_tls() {
         assert_check(
             &format!("{kind} {{\n login probe\n password \"a b\"\n starttls\n }}"),
             &check()
-                .with_security(Security::StartTls)
+                .with_security(Security::StartTls { name: None })
                 .with_login(login()),
         );
         assert_check(
-            &format!("{kind} {{\n tls\n sni a.example.net\n }}"),
-            &check()
-                .with_security(Security::Tls)
-                .with_server_name("a.example.net"),
+            &format!("{kind} {{\n tls\n sni_name a.example.net\n }}"),
+            &check().with_security(Security::Tls {
+                name: Some("a.example.net".to_owned()),
+            }),
         );
     }
     let redis = || ProtocolCheck::new(TextProtocol::Redis, TIMEOUT);
@@ -127,7 +127,7 @@ fn protocols_have_login_and_tls() {
     assert_check(
         "REDIS_CHECK {\n password x\n tls\n }",
         &redis()
-            .with_security(Security::Tls)
+            .with_security(Security::Tls { name: None })
             .with_login(Login::new("", Secret::new("x"))),
     );
 }
@@ -174,7 +174,7 @@ fn steps_are_in_the_order_of_the_lines() {
     check.limit = 100;
     check.server_name = Some("a.example.net".to_owned());
     assert_check(
-        "SEND_EXPECT_CHECK {\n starttls\n sni a.example.net\n max_answer 100\n expect x\n }",
+        "SEND_EXPECT_CHECK {\n starttls\n sni_name a.example.net\n max_answer 100\n expect x\n }",
         &check,
     );
     assert_check(
@@ -203,8 +203,8 @@ fn wrong_lines_have_findings() {
         ),
         ("SMTP_CHECK {\n login x\n }", "unknown keyword `login`"),
         (
-            "SMTP_CHECK {\n sni x\n }",
-            "`sni` has no effect in `SMTP_CHECK`",
+            "SMTP_CHECK {\n sni_name x\n }",
+            "`sni_name` has no effect in `SMTP_CHECK`",
         ),
         (
             "POP3_CHECK {\n tls\n starttls\n }",

@@ -51,6 +51,8 @@ fn target(model: &Model) -> String {
     format!("{via}{}", check.probe.target)
 }
 
+// shows real_server: via_vip
+// shows all checks: via_vip
 #[test]
 fn the_innermost_setting_counts() {
     for (server, real, check, expected) in [

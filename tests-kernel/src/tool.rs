@@ -101,6 +101,13 @@ pub fn keepalived() -> Vec<OsString> {
     words
 }
 
+/// The words that start Debian 12's genhash, unpacked below `target/lab`, on the host.
+#[must_use]
+pub fn genhash() -> Vec<OsString> {
+    let tree = Tree::of_peers(Suite::Distribution);
+    tree.words(&tree.path().join("usr/bin/genhash"))
+}
+
 /// The words before those of [`keepalived`], in a mount namespace of its own, which let it start.
 /// They hide what is mounted below `/etc` by then.
 #[must_use]

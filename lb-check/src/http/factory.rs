@@ -271,6 +271,15 @@ fn url(block: &Arguments, is_tls: bool, findings: &mut Findings) -> Option<Url> 
     })
 }
 
+/// The words after `status_code`.
+pub(crate) fn status_words(codes: &[RangeInclusive<u16>]) -> Vec<String> {
+    let word = |codes: &RangeInclusive<u16>| match (codes.start(), codes.end()) {
+        (from, to) if from == to => from.to_string(),
+        (from, to) => format!("{from}-{to}"),
+    };
+    codes.iter().map(word).collect()
+}
+
 /// `status_code 200 204 300-399`.
 pub(crate) fn status_codes(
     line: &Arguments,

@@ -25,7 +25,11 @@ use crate::stream::TlsRequest;
 use crate::{Arguments, HealthCheck, InvalidAnswer, Md5Digest, Outcome, Reason, Target};
 
 use self::connection::Security;
-pub(crate) use self::factory::HttpFactory;
+pub(crate) use self::factory::{HttpFactory, status_words};
+#[cfg(feature = "http-check")]
+pub(crate) use self::factory::{days, status_codes};
+#[cfg(feature = "http-check")]
+pub(crate) use self::request::host;
 pub use self::request::{ParseProtocolError, Protocol};
 
 /// One page of an [`HttpGet`]: keepalived's `url { … }`.
@@ -98,13 +102,8 @@ impl Url {
         lines.extend(digest.map(|digest| Arguments::line("digest", [digest.to_string()])));
         #[cfg(feature = "regex")]
         lines.extend(self.regex.iter().flat_map(regex::regex_lines));
-        let codes = self.status.iter();
-        let codes = codes.map(|codes| match (codes.start(), codes.end()) {
-            (from, to) if from == to => from.to_string(),
-            (from, to) => format!("{from}-{to}"),
-        });
-        let codes: Vec<String> = codes.collect();
-        if !codes.is_empty() {
+        if !self.status.is_empty() {
+            let codes = status_words(&self.status);
             lines.push(Arguments::line("status_code", codes));
         }
         let host = self.virtualhost.iter();

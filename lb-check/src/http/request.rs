@@ -76,7 +76,7 @@ pub(super) fn request(
 }
 
 /// Address and port, the address without a scope.
-fn host(address: SocketAddr) -> String {
+pub(crate) fn host(address: SocketAddr) -> String {
     match address {
         SocketAddr::V4(address) => address.to_string(),
         SocketAddr::V6(address) => format!("[{}]:{}", address.ip(), address.port()),

@@ -65,6 +65,15 @@ pub enum CheckEvent {
         /// The result; its `weight` is the new one, `None` = the configured one.
         outcome: Outcome,
     },
+    /// A probe passed as before, with another [warning](Outcome::warning) than before, or without one.
+    /// [`Changed`](Self::Changed), [`WeightChanged`](Self::WeightChanged) and [`RunsAgain`](Self::RunsAgain)
+    /// bring the warning, too. Never lost.
+    Warned {
+        /// The subscription.
+        id: SubscriptionId,
+        /// The result.
+        outcome: Outcome,
+    },
     /// The probe could not be made, for the first time or for another reason than before: nothing is
     /// known of the target from now on. The verdict stays. Never lost.
     CannotRun {
@@ -84,6 +93,19 @@ pub enum CheckEvent {
 }
 
 impl CheckEvent {
+    /// The result of the event; `None` for a probe that could not be made.
+    #[must_use]
+    pub const fn outcome(&self) -> Option<&Outcome> {
+        match self {
+            Self::Attempt { outcome, .. }
+            | Self::Changed { outcome, .. }
+            | Self::WeightChanged { outcome, .. }
+            | Self::Warned { outcome, .. }
+            | Self::RunsAgain { outcome, .. } => Some(outcome),
+            Self::CannotRun { .. } => None,
+        }
+    }
+
     /// The subscription of the event.
     #[must_use]
     pub const fn id(&self) -> SubscriptionId {
@@ -91,6 +113,7 @@ impl CheckEvent {
             Self::Attempt { id, .. }
             | Self::Changed { id, .. }
             | Self::WeightChanged { id, .. }
+            | Self::Warned { id, .. }
             | Self::CannotRun { id, .. }
             | Self::RunsAgain { id, .. } => *id,
         }

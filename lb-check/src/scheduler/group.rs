@@ -156,7 +156,8 @@ impl Group {
         if step.retry {
             now + step.next
         } else if next == self.key.interval() {
-            self.grid(epoch, now)
+            // A probe may start, and end, before its place.
+            self.grid(epoch, now.max(planned))
         } else {
             let gone = now.saturating_duration_since(planned);
             planned + multiple(next, whole(gone, next) + 1)

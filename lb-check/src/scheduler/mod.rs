@@ -72,7 +72,8 @@ pub struct SchedulerClosed;
 ///   places it missed; it is never run twice at the same time.
 /// * **First round** spread over min(interval, max(2 s, n/2000 s)) for n new targets, unless the
 ///   policy has a warmup.
-/// * **Start rate.** Probes beyond [`SchedulerOptions::max_starts_per_second`] start a little later.
+/// * **Start rate.** Probes beyond [`SchedulerOptions::max_starts_per_second`] start a little later. From 100
+///   regular probes a second on they start in batches, each of them up to 20 ms before its time.
 /// * **Equal probes run once**: subscriptions with equal target, identity and schedule share the
 ///   probe; each has its own [`CheckState`](crate::CheckState).
 /// * **No probe delays another**: each probe has its deadline, and a panic in a check is one

@@ -50,6 +50,8 @@ impl Runner {
         let tasks = self.options.max_in_flight.max(1);
         let connections = self.options.max_connections.max(1);
         let mut wake = None;
+        // The first of a batch is due.
+        let mut batch_end = now;
         loop {
             let task_due = self.due_tasks.first();
             let connection_due = self.due_connections.first();
@@ -59,12 +61,13 @@ impl Runner {
             let Some((due, number)) = next else {
                 break;
             };
-            let allowed = self.starts.next(now).max(due);
-            if allowed > now {
-                wake = Some(allowed);
+            let allowed = self.starts.next(now);
+            if due > batch_end || allowed > now {
+                wake = Some(allowed.max(due));
                 break;
             }
             self.start_probe(number, due, now);
+            batch_end = self.starts.batch_end(now);
         }
         let deadline = self.deadlines.first().map(|(at, _)| at);
         wake.into_iter().chain(deadline).min()
@@ -75,7 +78,8 @@ impl Runner {
         self.due_connections.remove(number);
         if self.table.subscribers(number).any(|s| s.undelivered) {
             self.counters.skipped(1);
-            let due = self.table.group(number).map(|g| g.grid(self.epoch, now));
+            let group = self.table.group(number);
+            let due = group.map(|group| group.grid(self.epoch, now.max(planned)));
             if let Some(due) = due {
                 self.plan_probe(number, due);
             }

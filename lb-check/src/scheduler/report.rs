@@ -22,6 +22,10 @@ pub(super) fn event_for(
     if passed {
         subscription.weight = outcome.weight;
     }
+    let warned = passed && subscription.warning.as_deref() != outcome.warning.as_deref();
+    if warned {
+        subscription.warning = outcome.warning.as_deref().map(Into::into);
+    }
     let up = subscription.state.status().is_up();
     if step.transition.is_some() || step.first {
         let (attempts, first) = (step.attempts, step.first);
@@ -39,6 +43,11 @@ pub(super) fn event_for(
         })
     } else if could_not_run {
         Some(CheckEvent::RunsAgain {
+            id,
+            outcome: outcome.clone(),
+        })
+    } else if warned {
+        Some(CheckEvent::Warned {
             id,
             outcome: outcome.clone(),
         })

@@ -7,6 +7,11 @@ use tokio::time::Instant;
 
 /// A burst of starts lasts this long at the allowed rate.
 const BURST: Duration = Duration::from_millis(100);
+/// How much earlier than its time a probe may start, to be in the batch of another one, where there are many: a
+/// processor that wakes up for each of a thousand probes a second finds its caches cold each time.
+const BATCH: Duration = Duration::from_millis(20);
+/// Regular starts in 1000 seconds from which on there are batches.
+const MANY: u64 = 100 * 1000;
 const SECOND: u64 = 1_000_000_000;
 
 /// Spaces starts evenly, with bursts, at a rate that is never below what the intervals of the targets need.
@@ -42,6 +47,11 @@ impl StartLimit {
     pub(super) fn next(&self, now: Instant) -> Instant {
         let earliest = self.used_until.checked_sub(BURST);
         earliest.map_or(now, |earliest| earliest.max(now))
+    }
+
+    /// Returns until when probes are due that start together with one that is due now.
+    pub(super) fn batch_end(&self, now: Instant) -> Instant {
+        if self.needed < MANY { now } else { now + BATCH }
     }
 
     /// Counts a start.
@@ -100,5 +110,17 @@ mod tests {
         let begin = begin + Duration::from_secs(60);
         let starts = starts_within(&mut limit, begin, Duration::from_secs(1));
         assert!((2190..=2210).contains(&starts), "{starts}");
+    }
+
+    #[test]
+    fn many_starts_come_in_batches_and_few_do_not() {
+        let begin = Instant::now();
+        let mut limit = StartLimit::new(2000, begin);
+        for _ in 0..99 {
+            limit.add_target(Duration::from_secs(1));
+        }
+        assert_eq!(limit.batch_end(begin), begin);
+        limit.add_target(Duration::from_secs(1));
+        assert_eq!(limit.batch_end(begin), begin + BATCH);
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct Subscription {
     pub(super) weight: Option<WeightRequest>,
     /// Why the last probe could not be made.
     pub(super) error: Option<Box<LocalError>>,
+    /// The warning of the last probe that passed.
+    pub(super) warning: Option<Box<str>>,
 }
 
 impl Subscription {
@@ -40,6 +42,7 @@ impl Subscription {
             state,
             weight: None,
             error: None,
+            warning: None,
         }
     }
 

@@ -9,10 +9,14 @@
 
 #[cfg(any(feature = "ldap", feature = "sql", feature = "grpc"))]
 mod binary;
+#[cfg(all(feature = "http-check", feature = "tls"))]
+mod certificates;
 #[cfg(feature = "tcp")]
 mod connections;
 #[cfg(feature = "script")]
 mod factories;
+#[cfg(feature = "http-check")]
+mod http_check;
 #[cfg(feature = "runtime")]
 mod inputs;
 #[cfg(any(feature = "http", all(feature = "text", feature = "tls")))]

@@ -147,6 +147,10 @@ fn real_server(real: &RealServerStatus, is_known: bool) -> Vec<String> {
         why = format!("since {since}: ");
     }
     why.push_str(real.reason.as_deref().unwrap_or_default());
+    if !real.warnings.is_empty() {
+        let separator = if why.is_empty() { "" } else { "; " };
+        why = format!("{why}{separator}{}", real.warnings.join("; "));
+    }
     row([
         "",
         &real.name,

@@ -14,6 +14,7 @@ use super::level::Level;
 use super::lexer::Word;
 use super::shared::{KnownScripts, SharedChecks};
 use super::source::{Sources, Span};
+use super::ssl::SslBlock;
 use super::tree::{NodeId, Tree};
 use super::value::{self, NumberError};
 use super::vocabulary::{Vocabulary, nearest};
@@ -41,6 +42,8 @@ pub(super) struct Context<'a> {
     pub(super) includes: &'a mut dyn Includes,
     pub(super) checks: SharedChecks,
     pub(super) scripts: KnownScripts,
+    /// The block `SSL`.
+    pub(super) ssl: SslBlock,
     /// Whether keywords that keepalived does not have are errors.
     pub(super) keepalived_only: bool,
 }

@@ -96,12 +96,14 @@ mod server_group;
 mod shared;
 mod source;
 mod span;
+mod ssl;
 mod statics;
 mod track;
 mod tracked;
 mod tree;
 mod unicast;
 mod value;
+mod via_vip;
 mod vmac;
 mod vocabulary;
 mod vrrp;
@@ -345,6 +347,7 @@ fn run(
         includes,
         checks: shared::SharedChecks::default(),
         scripts: shared::KnownScripts::default(),
+        ssl: ssl::SslBlock::default(),
         keepalived_only: options.keepalived_only,
     };
     let login = std::env::var("LOGNAME").or_else(|_| std::env::var("USER"));

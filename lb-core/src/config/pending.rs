@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Blocks that are read, validated and kept, and have no effect in this version: checks other than those
-//! of the registry, `bfd_instance` and `SSL`.
+//! of the registry and `bfd_instance`.
 
 use std::ops::RangeInclusive;
 
@@ -133,13 +133,6 @@ const BFD: &[Word] = &[
     Word("hoplimit", Form::Number(1..=255)),
 ];
 
-const SSL: &[Word] = &[
-    Word("password", Form::Text("a password")),
-    Word("ca", Form::Text("a file")),
-    Word("certificate", Form::Text("a file")),
-    Word("key", Form::Text("a file")),
-];
-
 /// Reads a check that does not run; a warning reports that. None without what it needs.
 pub(super) fn check(context: &mut Context<'_>, block: NodeId) -> Option<PendingCheck> {
     let (kind, span) = context.keyword(block);
@@ -189,20 +182,6 @@ pub(super) fn bfd(context: &mut Context<'_>, block: NodeId) {
     if !written.any(|line| context.keyword(line).0.starts_with("neighbo")) {
         context.error(span, "`bfd_instance` needs `neighbor_ip`");
     }
-}
-
-/// Reads the block `SSL`.
-pub(super) fn ssl(context: &mut Context<'_>, block: NodeId) {
-    let (_, span) = context.keyword(block);
-    context.only_block(block);
-    let finding = Diagnostic::warning(
-        span,
-        "`SSL` does not work in this version: SSL_GET sends no certificate",
-    );
-    context
-        .findings
-        .push(finding.label("kept, without effect").silent());
-    lines(context, block, &[SSL]);
 }
 
 fn lines(

@@ -125,6 +125,7 @@ impl RuntimeConfig {
         global.checks = CheckSettings {
             no_check_mails: is_on(self.no_check_mails),
             scheduling: self.check_scheduling.scheduling(),
+            ssl: context.ssl.files.clone(),
             via_vip_marks: self.via_vip_marks.map(|at| at.value).unwrap_or_default(),
         };
         global.packet_filter = PacketFilterSettings {

@@ -8,8 +8,8 @@ use lb_check::Policy;
 
 use super::Diagnostic;
 use super::line::{At, Context};
-use super::method::{ViaVip, via_vip};
 use super::tree::NodeId;
+use super::via_vip::{ViaVip, via_vip};
 
 /// Longest time of any setting: what a 32-bit number of seconds holds.
 const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);

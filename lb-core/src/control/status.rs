@@ -108,6 +108,9 @@ pub struct RealServerStatus {
     /// The check and the reason why it is down or unknown; left out if it is neither.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Warnings of its checks, with their kind, as of a certificate that expires soon; left out if there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Weight as configured, 0 to 2147483647.
     pub weight: u32,
     /// Weight in the kernel's table; left out if the kernel does not have it.

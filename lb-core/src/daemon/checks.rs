@@ -286,6 +286,23 @@ impl Checks {
         }
     }
 
+    /// Logs that the warning of a check is another one than before.
+    pub(super) fn log_warning(&self, id: &CheckId, names: &Names, warning: Option<&str>) {
+        let Some(check) = self.active.find(id) else {
+            return;
+        };
+        let Names {
+            virtual_server,
+            real_server,
+        } = names;
+        let kind = check.probe.check.kind();
+        let _span = director_log::span(virtual_server).entered();
+        match warning {
+            Some(warning) => tracing::warn!("{kind} on service {real_server}: {warning}"),
+            None => tracing::info!("{kind} on service {real_server}: no more warning"),
+        }
+    }
+
     /// Cancels all probes and ends the thread.
     pub(super) async fn shutdown(self) {
         self.runtime.shutdown().await;

@@ -286,6 +286,14 @@ impl Running {
             CheckEvent::RunsAgain { .. } => self.director.handle_check_runs(id),
             _ => {}
         }
+        if let Some(outcome) = event.outcome().filter(|outcome| outcome.is_pass()) {
+            let warning = outcome.warning.as_deref();
+            if self.director.handle_check_warning(id, warning)
+                && let Some(names) = self.director.names(id)
+            {
+                self.parts.checks.log_warning(id, &names, warning);
+            }
+        }
     }
 
     /// Carries out the director's outputs: on the checks now, on the data plane when it is free.

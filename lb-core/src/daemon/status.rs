@@ -138,6 +138,7 @@ fn virtual_server(
                     .since
                     .map(|since| humantime::format_rfc3339_millis(since).to_string()),
                 reason: Some(state.reason).filter(|reason| !reason.is_empty()),
+                warnings: state.warnings,
                 weight: state.weight,
                 checks_not_run: state.pending_checks,
             })

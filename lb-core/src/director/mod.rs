@@ -161,6 +161,8 @@ pub struct RealServerState {
     pub since: Option<SystemTime>,
     /// The check and the reason why it is down or unknown; empty if it is neither.
     pub reason: String,
+    /// Warnings of its checks, with their kind; they change nothing.
+    pub warnings: Vec<String>,
     /// Its weight while it is live: the configured one and what its checks ask for.
     pub weight: u32,
     /// Its checks, in the order of the model.
@@ -268,6 +270,12 @@ impl Director {
         if let Some(service) = self.services.get_mut(&id.service) {
             service.set_problem(id, Some((error.to_string(), at)));
         }
+    }
+
+    /// Takes in the warning of a probe that passed. True if it is another one than before.
+    pub fn handle_check_warning(&mut self, id: &CheckId, warning: Option<&str>) -> bool {
+        let service = self.services.get_mut(&id.service);
+        service.is_some_and(|service| service.set_warning(id, warning))
     }
 
     /// Takes in that a check runs again, with the verdict that it had.

@@ -37,6 +37,8 @@ pub(super) struct Slot {
     pub(super) reason: Cow<'static, str>,
     /// Why it cannot run.
     pub(super) problem: Option<Box<Problem>>,
+    /// The warning of the last probe that passed.
+    pub(super) warning: Option<Box<str>>,
 }
 
 /// Why a check cannot run.
@@ -56,6 +58,7 @@ impl Slot {
             request: WeightRequest::default(),
             reason: Cow::Borrowed(""),
             problem: None,
+            warning: None,
         }
     }
 
@@ -153,6 +156,12 @@ impl RealState {
             health,
             since,
             reason,
+            warnings: checks()
+                .filter_map(|(check, slot)| {
+                    let warning = slot.warning.as_ref()?;
+                    Some(format!("{}: {warning}", check.kind))
+                })
+                .collect(),
             destination: spec.destination,
             name: spec.name(protocol),
             up: self.alive,

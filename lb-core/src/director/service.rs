@@ -219,13 +219,26 @@ impl ServiceState {
         queue.end_round();
     }
 
+    fn slot(&mut self, id: &CheckId) -> Option<&mut Slot> {
+        let real_servers = self.spec.real_servers.iter().zip(&mut self.real_servers);
+        real_servers
+            .filter(|(spec, _)| spec.destination.address == id.real_server)
+            .find_map(|(_, state)| state.slots.iter_mut().find(|slot| slot.index == id.index))
+    }
+
+    /// Sets the warning of a check. True if it is another one than before.
+    pub(super) fn set_warning(&mut self, id: &CheckId, warning: Option<&str>) -> bool {
+        let slot = self.slot(id);
+        let Some(slot) = slot.filter(|slot| slot.warning.as_deref() != warning) else {
+            return false;
+        };
+        slot.warning = warning.map(Into::into);
+        true
+    }
+
     /// Sets why a check cannot run, or (`None`) that it runs.
     pub(super) fn set_problem(&mut self, id: &CheckId, problem: Option<(String, SystemTime)>) {
-        let real_servers = self.spec.real_servers.iter().zip(&mut self.real_servers);
-        let slot = real_servers
-            .filter(|(spec, _)| spec.destination.address == id.real_server)
-            .find_map(|(_, state)| state.slots.iter_mut().find(|slot| slot.index == id.index));
-        let Some(slot) = slot else {
+        let Some(slot) = self.slot(id) else {
             return;
         };
         // A check runtime that was started again reports the same once more.

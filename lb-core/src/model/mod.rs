@@ -78,7 +78,7 @@ pub use real_server::{CheckSpec, RealServer};
 pub use router::{SyncGroup, VrrpInstance};
 pub use runtime::{
     CheckSettings, DumpSettings, IpvsNamespace, IpvsSettings, PacketFilterSettings, ProcessNames,
-    ReloadFile, ReloadSettings, RuntimeSettings, StageScript,
+    ReloadFile, ReloadSettings, RuntimeSettings, SslFiles, StageScript,
 };
 pub use service_group::ServiceGroup;
 pub(crate) use via_path::ViaPath;

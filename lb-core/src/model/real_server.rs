@@ -190,19 +190,6 @@ impl CheckSpec {
         self
     }
 
-    /// Whether a program pushes the state that the check follows: it has neither target nor schedule.
-    #[cfg(feature = "config")]
-    pub(crate) fn follows_input(&self) -> bool {
-        self.probe.check.input().is_some()
-    }
-
-    /// The name of the tracked file that the check follows, if it follows one.
-    #[cfg(feature = "config")]
-    pub(crate) fn checked_file(&self) -> Option<&str> {
-        let input = self.probe.check.input()?;
-        (input.kind() == FileCheck::SOURCE).then(|| input.name())
-    }
-
     /// Has probes go to a virtual address, through the forwarding method of the real server: they fail if the
     /// real server has no such address, does not answer from it, or has no tunnel. For direct routing and
     /// tunnels.
@@ -214,6 +201,19 @@ impl CheckSpec {
             .address
             .set_ip(virtual_address);
         self
+    }
+
+    /// Whether a program pushes the state that the check follows: it has neither target nor schedule.
+    #[cfg(feature = "config")]
+    pub(crate) fn follows_input(&self) -> bool {
+        self.probe.check.input().is_some()
+    }
+
+    /// The name of the tracked file that the check follows, if it follows one.
+    #[cfg(feature = "config")]
+    pub(crate) fn checked_file(&self) -> Option<&str> {
+        let input = self.probe.check.input()?;
+        (input.kind() == FileCheck::SOURCE).then(|| input.name())
     }
 
     /// Whether the same is done, at the same place and as often.

@@ -183,8 +183,24 @@ pub struct CheckSettings {
     /// Scheduling of the thread of the checks. keepalived: `checker_priority`, `checker_rt_priority`,
     /// `checker_cpu_affinity`, `checker_rlimit_rttime`, `checker_no_swap`.
     pub scheduling: Scheduling,
+    /// The certificate of `SSL_GET`. keepalived: `SSL`.
+    pub ssl: SslFiles,
     /// The firewall marks of checks at the virtual address.
     pub via_vip_marks: MarkRange,
+}
+
+/// Files of the certificate that `SSL_GET` shows to servers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SslFiles {
+    /// Roots; read, and without effect, as `SSL_GET` verifies no certificate. keepalived: `ca`.
+    pub ca: Option<PathBuf>,
+    /// The certificate and its chain. keepalived: `certificate`.
+    pub certificate: Option<PathBuf>,
+    /// Its key, not encrypted. keepalived: `key`.
+    pub key: Option<PathBuf>,
+    /// Has no effect: a key that is encrypted is refused. keepalived: `password`.
+    pub password: Option<String>,
 }
 
 /// The packet filter of instances with `no_accept` or strict mode.

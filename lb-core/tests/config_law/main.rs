@@ -24,9 +24,9 @@ use std::time::Duration;
 use lb_check::{FileCheck, FileWeight, Policy, Registry, Target};
 use lb_core::config::{self, Mode};
 use lb_core::model::{
-    CheckSpec, Global, GroupSpec, Model, ObjectSpec, RouterNotify, RouterSpec, Source, StaticItem,
-    StaticItems, SyncGroup, TrackGroup, VirtualAddress, VirtualRoute, VirtualRule, VirtualServer,
-    VrrpInstance,
+    CheckSpec, Global, GroupSpec, IpvsNamespace, Model, ObjectSpec, RouterNotify, RouterSpec,
+    Source, StaticItem, StaticItems, SyncGroup, TrackGroup, VirtualAddress, VirtualRoute,
+    VirtualRule, VirtualServer, VrrpInstance,
 };
 use lb_vrrp::track::{ObjectId, Weight as TrackWeight};
 use lb_vrrp::{AddressFamily, Network, Pacing, RouterConfig, Vrid};
@@ -82,13 +82,20 @@ prop_compose! {
             router
         });
         let objects = std::iter::once(objects.0).chain(objects.1);
+        let servers: Vec<VirtualServer> = servers.0.into_iter().chain(servers.1).collect();
+        let mut global = global;
+        let mut checks = servers.iter().flat_map(|server| &server.real_servers).flat_map(|real| &real.checks);
+        if checks.any(|check| check.via_vip) {
+            // Such checks need the table of the program's own namespace.
+            global.runtime.ipvs_namespace = IpvsNamespace::Own;
+        }
         Parts {
             global,
             routers: routers.collect(),
             objects: objects.filter(|_| tracked).collect(),
             grouped,
             statics,
-            servers: servers.0.into_iter().chain(servers.1).collect(),
+            servers,
             group_notify,
         }
     }

@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     Tls(TlsBehaviour),
     /// A script with its exit status before, in and after an outage.
     Script([u8; 3]),
+    /// A tracked file with its number before, in and after an outage.
+    File([u8; 3]),
 }
 
 /// The outage of a case.
@@ -37,7 +39,7 @@ pub(crate) struct Case {
     pub(crate) outage: Outage,
     /// Lines of the virtual server.
     pub(crate) lines: &'static str,
-    /// The check; `SCRIPT` stands for the script's path.
+    /// The check; `SCRIPT` stands for the script's path, `NAME` for the name of a tracked file.
     pub(crate) check: &'static str,
     /// Lines of the real server.
     pub(crate) real: &'static str,
@@ -45,7 +47,7 @@ pub(crate) struct Case {
     pub(crate) has_other: bool,
     /// The pools: before, in and after the outage.
     pub(crate) pools: [&'static str; 3],
-    /// How many periods one verdict may take: keepalived fetches one page in each.
+    /// How many periods one verdict may take more than with the other program: keepalived fetches one page in each.
     pub(crate) periods: u32,
 }
 
@@ -64,9 +66,20 @@ impl Case {
         }
     }
 
+    /// The definition of the tracked file, if there is one.
+    pub(crate) fn definition(&self, port: u16, folder: &Path) -> String {
+        let file = tracked_file(folder, port);
+        match self.kind {
+            Kind::File(_) => format!("track_file f{port} {{\n file {}\n}}\n", file.display()),
+            _ => String::new(),
+        }
+    }
+
     /// The block of the virtual server.
-    pub(crate) fn block(&self, port: u16, script: &Path) -> String {
-        let check = self.check.replace("SCRIPT", &script.display().to_string());
+    pub(crate) fn block(&self, port: u16, folder: &Path) -> String {
+        let script = script(folder, port).display().to_string();
+        let check = self.check.replace("SCRIPT", &script);
+        let check = check.replace("NAME", &format!("f{port}"));
         let other = match self.has_other {
             true => format!("real_server 192.168.1.62 {port} {{\n}}\n"),
             false => String::new(),
@@ -162,6 +175,25 @@ const DYNAMIC: &str = "MISC_CHECK {
     warmup 0
 }";
 
+const REGEX: &str = "HTTP_GET {
+    url {
+        path /
+        regex works
+    }
+    connect_timeout 2
+    retry 1
+    delay_before_retry 1
+    warmup 0
+}";
+const FILE: &str = "FILE_CHECK {
+    track_file NAME
+    weight 2
+}";
+const FILE_DOWN: &str = "FILE_CHECK {
+    track_file NAME
+    weight 0
+}";
+
 /// All cases; one virtual server for each.
 pub(crate) fn cases() -> Vec<Case> {
     let http = |name, behaviour, check| Case::new(name, Kind::Http(behaviour), check);
@@ -172,6 +204,9 @@ pub(crate) fn cases() -> Vec<Case> {
         TWO_PAGES,
     );
     two_pages.periods = 2;
+    let mut no_answer = http("no answer", Behaviour::Hang, STATUS);
+    // keepalived counts the period from the end of a check, which lasts until its time limit.
+    no_answer.periods = 2;
     let mut short = http("short outage", Behaviour::Refuse, PATIENT_TCP);
     short.outage = Outage::Short;
     short.pools = ["61=1"; 3];
@@ -193,6 +228,10 @@ pub(crate) fn cases() -> Vec<Case> {
     unreached.lines = "quorum 2\n hysteresis 1\n sorry_server 192.168.1.63 PORT";
     unreached.has_other = true;
     unreached.pools = ["63=1"; 3];
+    let mut file = Case::new("weight of a file", Kind::File([0, 3, 0]), FILE);
+    file.real = "weight 5";
+    file.pools = ["61=5", "61=11", "61=5"];
+    let file_down = Case::new("number in a file", Kind::File([0, 1, 0]), FILE_DOWN);
     let mut weights = Case::new("weight of a script", Kind::Script([0, 12, 0]), DYNAMIC);
     weights.real = "weight 5";
     weights.pools = ["61=5", "61=10", "61=5"];
@@ -216,10 +255,13 @@ pub(crate) fn cases() -> Vec<Case> {
         two_pages,
         http("closed", Behaviour::Close, STATUS),
         http("reset", Behaviour::Reset, STATUS),
-        http("no answer", Behaviour::Hang, STATUS),
+        no_answer,
         tls("TLS closed", TlsBehaviour::Close),
         tls("TLS digest", TlsBehaviour::Answer(page("other"))),
         Case::new("script", Kind::Script([0, 3, 0]), SCRIPT),
+        http("regex", Behaviour::Page("other\n".to_owned()), REGEX),
+        file,
+        file_down,
         weights,
         drained,
         down,
@@ -235,8 +277,8 @@ fn page(body: &str) -> Vec<u8> {
 pub(crate) enum Server {
     Http(HttpServer, Behaviour),
     Tls(TlsServer, TlsBehaviour),
-    /// The file with the exit status of the script.
-    Script(PathBuf, [u8; 3]),
+    /// The file with the exit status of the script, or the tracked file.
+    Number(PathBuf, [u8; 3]),
 }
 
 /// The moments of an outage.
@@ -264,8 +306,9 @@ impl Server {
                 );
                 fs::write(&path, text)?;
                 fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
-                Self::Script(status, *statuses)
+                Self::Number(status, *statuses)
             }
+            Kind::File(numbers) => Self::Number(tracked_file(folder, port), *numbers),
         };
         server.set(Moment::Before)?;
         Ok(server)
@@ -282,15 +325,15 @@ impl Server {
                 Moment::Within => outage.clone(),
                 _ => TlsBehaviour::Answer(page("hello")),
             }),
-            Self::Script(file, [before, within, after]) => {
-                let status = match moment {
+            Self::Number(file, [before, within, after]) => {
+                let number = match moment {
                     Moment::Before => before,
                     Moment::Within => within,
                     Moment::After => after,
                 };
                 // A script never reads half of it.
                 let new = file.with_extension("new");
-                fs::write(&new, format!("{status}\n"))?;
+                fs::write(&new, format!("{number}\n"))?;
                 fs::rename(&new, file)?;
             }
         }
@@ -299,6 +342,11 @@ impl Server {
 }
 
 /// The script of a case.
-pub(crate) fn script(folder: &Path, port: u16) -> PathBuf {
+fn script(folder: &Path, port: u16) -> PathBuf {
     folder.join(format!("{port}.sh"))
+}
+
+/// The tracked file of a case.
+fn tracked_file(folder: &Path, port: u16) -> PathBuf {
+    folder.join(format!("{port}.number"))
 }

@@ -174,6 +174,8 @@ fn accept_local(director: &Director) -> TestResult<String> {
     Ok(text.trim().to_owned())
 }
 
+// shows global_defs: via_vip_marks
+// shows virtual_server: via_vip
 #[testbed::guest_test]
 fn a_backup_finds_real_servers_that_do_not_answer_for_clients() -> TestResult {
     let lan = Lan::new()?;

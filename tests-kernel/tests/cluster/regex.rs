@@ -176,6 +176,7 @@ fn answers() -> Vec<(Vec<String>, String, bool)> {
     all
 }
 
+// shows url: regex, regex_options, regex_no_match, regex_min_offset, regex_max_offset
 #[testbed::guest_test]
 fn regular_expressions_match_as_those_of_keepalived() -> TestResult {
     let lan = Lan::new()?;

@@ -7,7 +7,7 @@ use crate::words::{quote_once, split};
 use crate::{Arguments, Problem};
 
 /// Keywords of a page about its regular expression.
-pub(in crate::http) const KEYWORDS: &[&str] = &[
+pub(crate) const KEYWORDS: &[&str] = &[
     "regex",
     "regex_no_match",
     "regex_options",
@@ -18,7 +18,7 @@ pub(in crate::http) const KEYWORDS: &[&str] = &[
 
 /// What the lines of one page ask for.
 #[derive(Debug, Default)]
-pub(in crate::http) struct RegexLines<'a> {
+pub(crate) struct RegexLines<'a> {
     pattern: Option<(&'a Arguments, String)>,
     options: Vec<RegexOption>,
     no_match: bool,
@@ -31,7 +31,7 @@ pub(in crate::http) struct RegexLines<'a> {
 
 impl<'a> RegexLines<'a> {
     /// Reads one line, which has one of [`KEYWORDS`].
-    pub(in crate::http) fn read(&mut self, line: &'a Arguments, findings: &mut Findings) {
+    pub(crate) fn read(&mut self, line: &'a Arguments, findings: &mut Findings) {
         if line.name != "regex" {
             self.first.get_or_insert(line);
         }
@@ -91,7 +91,7 @@ impl<'a> RegexLines<'a> {
     }
 
     /// Compiles the expression; none without `regex`, or if it is wrong, which is a finding.
-    pub(in crate::http) fn finish(self, findings: &mut Findings) -> Option<PageRegex> {
+    pub(crate) fn finish(self, findings: &mut Findings) -> Option<PageRegex> {
         let Some((line, pattern)) = self.pattern else {
             if let Some(line) = self.first {
                 let (keyword, block) = (line.name.clone(), "url without regex".to_owned());
@@ -177,7 +177,7 @@ fn size(line: &Arguments, at: usize, findings: &mut Findings) -> Option<usize> {
 }
 
 /// The lines that describe an expression.
-pub(in crate::http) fn regex_lines(regex: &PageRegex) -> Vec<Arguments> {
+pub(crate) fn regex_lines(regex: &PageRegex) -> Vec<Arguments> {
     let none = [] as [&str; 0];
     let pattern = quote_once(regex.pattern());
     let mut lines = vec![Arguments::line("regex", [regex.pattern()]).with_raw(pattern)];

@@ -14,7 +14,7 @@ use tokio::time::{Duration, timeout};
 use crate::outcome::Failure;
 use crate::{LocalError, Reason};
 
-pub(super) use self::lines::{KEYWORDS, RegexLines, regex_lines};
+pub(crate) use self::lines::{KEYWORDS, RegexLines, regex_lines};
 pub use self::options::{ParseRegexOptionError, RegexOption};
 
 /// Longest part of an answer that is searched, in bytes.
@@ -196,7 +196,7 @@ impl PageRegex {
     }
 
     /// Searches on another thread, which must be free within `limit`.
-    pub(super) async fn judge(&self, answer: Vec<u8>, limit: Duration) -> Result<(), Failure> {
+    pub(crate) async fn judge(&self, answer: Vec<u8>, limit: Duration) -> Result<(), Failure> {
         let Ok(Ok(permit)) = timeout(limit, SEARCHES.acquire()).await else {
             let error = "other searches for regular expressions take too long".to_owned();
             return Err(Failure::Local(LocalError::Other(error)));

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a client of TLS shows and demands.
 
+use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::fmt;
+use std::fs;
 use std::hash::{Hash as _, Hasher as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+use std::time::SystemTime;
 
 use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{Resumption, WebPkiServerVerifier};
@@ -65,19 +68,65 @@ pub enum TlsClientError {
     NoRoots,
 }
 
+impl TlsClientError {
+    /// The file concerned.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Unreadable { path, .. }
+            | Self::NoCertificate(path)
+            | Self::NoKey(path)
+            | Self::Unusable { path, .. } => Some(path),
+            Self::NoRoots => None,
+        }
+    }
+}
+
 /// A client of TLS 1.2 and 1.3, with its files loaded. Clones share them.
 ///
 /// A client that verifies makes a full handshake for each connection: a session that is resumed would
 /// hide an expired certificate. Other clients resume the sessions that servers offer.
 #[derive(Clone)]
 pub struct TlsClient {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     settings: TlsSettings,
     config: Arc<ClientConfig>,
     /// A number that stands for the settings and the contents of the files.
     fingerprint: u64,
 }
 
+/// Settings, and size and time of each of their files.
+type SharedKey = (TlsSettings, Vec<Option<(u64, SystemTime)>>);
+
+/// The clients in use.
+static SHARED: LazyLock<Mutex<HashMap<SharedKey, Weak<Inner>>>> = LazyLock::new(Mutex::default);
+
 impl TlsClient {
+    /// As [`load`](Self::load), without reading files again that a client in use has been made of.
+    ///
+    /// # Errors
+    /// As `load`.
+    pub fn shared(settings: TlsSettings) -> Result<Self, TlsClientError> {
+        let files = [&settings.ca, &settings.certificate, &settings.key];
+        let stamp = |path: &PathBuf| {
+            let data = fs::metadata(path).ok()?;
+            Some((data.len(), data.modified().ok()?))
+        };
+        let stamps: Vec<_> = files.into_iter().flatten().map(stamp).collect();
+        let key = (settings, stamps);
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = shared.get(&key).and_then(Weak::upgrade) {
+            return Ok(Self { inner: client });
+        }
+        let client = Self::load(key.0.clone())?;
+        shared.retain(|_, client| client.strong_count() > 0);
+        shared.insert(key, Arc::downgrade(&client.inner));
+        Ok(client)
+    }
+
     /// Loads the files of the settings.
     ///
     /// # Errors
@@ -111,26 +160,27 @@ impl TlsClient {
         if settings.http2 {
             config.alpn_protocols = vec![b"h2".to_vec()];
         }
-        Ok(Self {
+        let inner = Arc::new(Inner {
             settings,
             config: Arc::new(config),
             fingerprint: hasher.finish(),
-        })
+        });
+        Ok(Self { inner })
     }
 
     /// The settings.
     #[must_use]
-    pub const fn settings(&self) -> &TlsSettings {
-        &self.settings
+    pub fn settings(&self) -> &TlsSettings {
+        &self.inner.settings
     }
 
     /// The configuration of a connection to `server`.
     pub(super) fn config(&self, server: SocketAddr) -> Arc<ClientConfig> {
-        if self.settings.verify {
-            return Arc::clone(&self.config);
+        if self.inner.settings.verify {
+            return Arc::clone(&self.inner.config);
         }
-        let mut config = ClientConfig::clone(&self.config);
-        let sessions = Sessions::new(server, self.fingerprint);
+        let mut config = ClientConfig::clone(&self.inner.config);
+        let sessions = Sessions::new(server, self.inner.fingerprint);
         config.resumption = Resumption::store(Arc::new(sessions));
         Arc::new(config)
     }
@@ -143,8 +193,8 @@ pub(super) static PLAIN: LazyLock<Option<TlsClient>> =
 impl fmt::Debug for TlsClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsClient")
-            .field("settings", &self.settings)
-            .field("fingerprint", &self.fingerprint)
+            .field("settings", &self.inner.settings)
+            .field("fingerprint", &self.inner.fingerprint)
             .finish_non_exhaustive()
     }
 }
@@ -153,7 +203,8 @@ impl Eq for TlsClient {}
 
 impl PartialEq for TlsClient {
     fn eq(&self, other: &Self) -> bool {
-        self.settings == other.settings && self.fingerprint == other.fingerprint
+        let key = |client: &Self| (client.inner.settings.clone(), client.inner.fingerprint);
+        key(self) == key(other)
     }
 }
 

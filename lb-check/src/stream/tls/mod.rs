@@ -38,7 +38,8 @@ pub(super) async fn handshake(
         let error = "no version of TLS is available".to_owned();
         return Err(Failure::Local(LocalError::Other(error)));
     };
-    let server = stream.peer_addr().unwrap_or(SocketAddr::new(peer, 0));
+    let server = stream.peer_addr();
+    let server = server.unwrap_or_else(|_| SocketAddr::new(peer, 0));
     let connector = TlsConnector::from(client.config(server));
     let handshake = connector.connect(server_name(name, peer), stream);
     match timeout(limit, handshake).await {

@@ -28,7 +28,7 @@ pub(super) use self::root::read as read_file;
 pub(super) use self::server::virtual_server as read_virtual_server;
 
 /// All tables, in the order in which they are explained.
-static TABLES: [&dyn Definitions; 26] = [
+static TABLES: [&dyn Definitions; 27] = [
     &root::ROOT,
     &global::GLOBAL,
     &instance::INSTANCE,
@@ -45,6 +45,7 @@ static TABLES: [&dyn Definitions; 26] = [
     &check::COMMON,
     &check::HTTP,
     &check::URL,
+    &check::HTTP_CHECK,
     &check::SMTP,
     &check::PROTOCOL,
     &check::SEND_EXPECT,

@@ -5,13 +5,14 @@ use super::policy::policy_keywords;
 use super::row::{Keyword, Table, Value};
 use crate::config::level::Level;
 use crate::config::line::Context;
-use crate::config::method::{METHOD, VIA_VIP, method, via_vip};
+use crate::config::method::{METHOD, method};
 use crate::config::notify::{COMMAND, WEBHOOK, script, webhook};
 use crate::config::pending;
 use crate::config::real::RealServerConfig;
 use crate::config::runtime::obsolete;
 use crate::config::schedule::{COUNT, JITTER, PAUSE, PERIOD};
 use crate::config::tree::NodeId;
+use crate::config::via_vip::{VIA_VIP, via_vip};
 
 const WEIGHT: u32 = i32::MAX.unsigned_abs();
 
@@ -81,6 +82,13 @@ const REAL_KEYWORDS: &[Real] = &[
         Value::Elsewhere("{ … }"),
     )
     .opens(Level::Http),
+    Real::new(
+        "HTTP_CHECK",
+        "Checks the answer to a request: status, headers, body, certificate.",
+        Value::Elsewhere("{ … }"),
+    )
+    .opens(Level::Check)
+    .own(),
     Real::new(
         "MISC_CHECK",
         "Checks the exit status of a program.",

@@ -16,6 +16,7 @@ use crate::config::pending;
 use crate::config::root::Config;
 use crate::config::runtime::first_text;
 use crate::config::source::Span;
+use crate::config::ssl;
 use crate::config::statics::StaticKind;
 use crate::config::tracked::{FileConfig, ProcessConfig, ScriptConfig, Source};
 use crate::config::tree::NodeId;
@@ -255,11 +256,12 @@ const KEYWORDS: &[Root] = &[
     ),
     Root::new(
         "SSL",
-        "Sets the certificate of SSL_GET.",
-        Value::Other("{ … }", |_, context, line| pending::ssl(context, line)),
+        "Sets the certificate that SSL_GET shows to servers.",
+        Value::Other("{ … }", |_, context, line| {
+            ssl::read(context, line);
+        }),
     )
-    .opens(Level::Words)
-    .later(),
+    .opens(Level::Words),
     Root::new(
         "bfd_instance",
         "Defines a BFD session.",

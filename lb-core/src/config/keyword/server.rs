@@ -9,12 +9,13 @@ use super::row::{Keyword, Table, Value};
 use crate::config::endpoint::endpoint;
 use crate::config::level::Level;
 use crate::config::line::Context;
-use crate::config::method::{METHOD, VIA_VIP, via_vip};
+use crate::config::method::METHOD;
 use crate::config::notify::{COMMAND, WEBHOOK, script, webhook};
 use crate::config::runtime::obsolete;
 use crate::config::schedule::{COUNT, JITTER, PAUSE, PERIOD};
 use crate::config::server::{VirtualServerConfig, hashed};
 use crate::config::tree::NodeId;
+use crate::config::via_vip::{VIA_VIP, via_vip};
 
 const WEIGHT: u32 = i32::MAX.unsigned_abs();
 

@@ -8,7 +8,7 @@ use lb_vrrp::{Pacing, ReceiveBuffer, Vmac};
 
 use crate::config::value::in_seconds;
 use crate::model::{
-    Fifo, GlobalSyncDaemon, MailSettings, MarkRange, Model, NotifyFifos, ScriptSettings,
+    Fifo, GlobalSyncDaemon, MailSettings, MarkRange, Model, NotifyFifos, ScriptSettings, SslFiles,
     VrrpSettings,
 };
 
@@ -43,6 +43,23 @@ pub(super) fn settings(page: &mut Page, model: &Model) {
     runtime::global(page, global);
     page.close();
     interfaces(page, &global.vrrp);
+    ssl(page, &global.checks.ssl);
+}
+
+fn ssl(page: &mut Page, files: &SslFiles) {
+    if *files == SslFiles::default() {
+        return;
+    }
+    page.open(["SSL"]);
+    page.set_some("password", files.password.as_ref());
+    for (keyword, file) in [
+        ("ca", &files.ca),
+        ("certificate", &files.certificate),
+        ("key", &files.key),
+    ] {
+        page.set_some(keyword, file.as_ref().map(|file| file.display()));
+    }
+    page.close();
 }
 
 fn print_mail(page: &mut Page, mail: &MailSettings) {

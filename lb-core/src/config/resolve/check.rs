@@ -9,14 +9,13 @@ use lb_check::{
     ArgumentError, Arguments, BuiltCheck, CheckContext, FirstVerdict, HealthCheck, Initial, Input,
     Policy, ProbeSpec, Problem, SCHEDULE_KEYWORDS, SOCKET_KEYWORDS, Target,
 };
-use lb_ipvs::{ForwardingMethod, ServiceKey};
 
 use super::server::Place;
 use super::tracking::warn_defined_below;
+use super::via_vip::{Way, via_vip};
 use crate::config::diagnostic::{Diagnostic, Severity};
 use crate::config::level::Level;
 use crate::config::line::{At, Context};
-use crate::config::method::ViaVip;
 use crate::config::real::RealServerConfig;
 use crate::config::runtime::obsolete;
 use crate::config::schedule::CheckDefaults;
@@ -204,12 +203,18 @@ fn check(
     surroundings.service_virtualhost = service_host.map(|at| at.value.clone());
     surroundings.tracked_files = Some(Arc::clone(&context.checks.files));
     surroundings.scripts = place.global.script_rules.clone();
+    surroundings.tls_client.clone_from(&context.ssl.client);
     let way = Way {
         name,
         own: is_own_way,
         setting: settings.via_vip,
         connects: factory.uses_socket() && name != "PING_CHECK",
         real_server: address.ip(),
+        has_source: socket.source_ip.is_some(),
+        excluded: [
+            (socket.ip.is_some(), "connect_ip"),
+            (socket.mark.is_some(), "fwmark"),
+        ],
     };
     let mut built = match factory.build(arguments, &surroundings) {
         Ok(built) => built,
@@ -223,7 +228,7 @@ fn check(
     for error in std::mem::take(&mut built.findings) {
         report(context, block, error);
     }
-    let virtual_address = via_vip(context, place, real, &way, &socket);
+    let virtual_address = via_vip(context, place, real, &way);
     let target = match virtual_address {
         Some(ip) => socket.target(context, SocketAddr::new(ip, address.port())),
         None => socket.target(context, address),
@@ -317,84 +322,6 @@ fn input_check(context: &mut Context<'_>, built: BuiltCheck, target: Target) -> 
         log_all_failures: false,
         via_vip: false,
     }
-}
-
-/// What decides whether a check goes to the virtual address.
-struct Way<'c> {
-    /// The name of the check.
-    name: &'c str,
-    setting: Option<At<ViaVip>>,
-    /// Whether the check itself has the setting, and not a server.
-    own: bool,
-    /// Whether it makes connections.
-    connects: bool,
-    real_server: IpAddr,
-}
-
-/// The virtual address to which a check goes; none if it goes to the real server itself.
-fn via_vip(
-    context: &mut Context<'_>,
-    place: &Place<'_>,
-    real: &RealServerConfig,
-    way: &Way<'_>,
-    socket: &Socket,
-) -> Option<IpAddr> {
-    let setting = way.setting?;
-    let refuse = |context: &mut Context<'_>, why: String| {
-        // A setting of a server is for the checks that can have it.
-        if way.own {
-            let finding = Diagnostic::error(setting.span, why);
-            context
-                .findings
-                .push(finding.note("the check goes to the real server itself"));
-        }
-        None
-    };
-    let first = place.keys.iter().find_map(ServiceKey::address);
-    let ip = match setting.value {
-        ViaVip::Off => return None,
-        ViaVip::Address(ip) => Some(ip),
-        ViaVip::On => first.map(|address| address.ip()),
-    };
-    if !way.connects {
-        return refuse(
-            context,
-            format!("`{}` makes no connection that IPVS forwards", way.name),
-        );
-    }
-    let method = real.method.map_or(place.method, |at| at.value);
-    if !matches!(
-        method,
-        ForwardingMethod::DirectRouting | ForwardingMethod::Tunnel(_)
-    ) {
-        return refuse(
-            context,
-            "`via_vip` is for direct routing and tunnels".to_owned(),
-        );
-    }
-    for (is_set, keyword) in [
-        (socket.ip.is_some(), "connect_ip"),
-        (socket.mark.is_some(), "fwmark"),
-    ] {
-        if is_set {
-            return refuse(context, format!("`via_vip` does not go with `{keyword}`"));
-        }
-    }
-    let Some(ip) = ip else {
-        // Nothing else can be meant by the setting of a server.
-        let finding = Diagnostic::error(setting.span, "a firewall mark has no address to check");
-        context
-            .findings
-            .push(finding.note("write `via_vip ADDRESS`"));
-        return None;
-    };
-    if ip.is_ipv4() != way.real_server.is_ipv4() && socket.source_ip.is_none() {
-        return refuse(
-            context,
-            "`via_vip` to a real server of the other family needs `bindto`".to_owned(),
-        );
-    }
-    Some(ip)
 }
 
 impl Socket {

@@ -16,6 +16,7 @@ mod server_group;
 mod statics;
 mod strict;
 mod tracking;
+mod via_vip;
 mod vmac;
 
 use std::net::IpAddr;

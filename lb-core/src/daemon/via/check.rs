@@ -93,6 +93,8 @@ impl HealthCheck for ViaCheck {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use lb_check::{Reason, Verdict};
 
     use super::*;
@@ -114,7 +116,7 @@ mod tests {
 
     fn check(open: &watch::Sender<bool>) -> ViaCheck {
         ViaCheck::new(
-            SharedCheck::new(std::sync::Arc::new(Echo)),
+            SharedCheck::new(Arc::new(Echo)),
             [127, 0, 0, 1].into(),
             open.subscribe(),
         )

@@ -83,8 +83,7 @@ impl ViaGates {
             target = target.with_source_ports(ports);
         }
         let real_server = service.destination.address.ip();
-        let probe = ViaCheck::new(spec.check.clone(), real_server, open);
-        let policy = Arc::clone(&spec.policy);
-        Arc::new(ProbeSpec::new(Arc::new(probe), target, policy))
+        let probe = Arc::new(ViaCheck::new(spec.check.clone(), real_server, open));
+        Arc::new(ProbeSpec::new(probe, target, Arc::clone(&spec.policy)))
     }
 }

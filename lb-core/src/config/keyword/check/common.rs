@@ -5,7 +5,7 @@ use super::Check;
 use super::policy::POLICY_KEYWORDS;
 use crate::config::keyword::row::{Table, Value};
 use crate::config::level::Level;
-use crate::config::method::VIA_VIP;
+use crate::config::via_vip::VIA_VIP;
 
 /// Keywords of all checks that connect.
 pub(in crate::config) static COMMON: Table<()> = Table::new(

@@ -55,6 +55,13 @@ const HTTP_KEYWORDS: &[Check] = &[
         Value::Elsewhere("[on|off]"),
     )
     .default("off"),
+    Check::new(
+        "certificate_warning",
+        "SSL_GET: warns from this number of days before the certificate of the server expires.",
+        Value::Elsewhere("DAYS, 1 to 3650"),
+    )
+    .own()
+    .default("no warning"),
 ];
 
 pub(in crate::config) static URL: Table<()> = Table::new(&[Level::Url], "url", &[URL_KEYWORDS]);

@@ -5,6 +5,7 @@
 mod binary;
 mod common;
 mod http;
+mod http_check;
 mod other;
 mod policy;
 mod text;
@@ -14,6 +15,7 @@ use super::row::Keyword;
 pub(in crate::config) use self::binary::{FILE, GRPC, LDAP, MYSQL, PGSQL};
 pub(in crate::config) use self::common::COMMON;
 pub(in crate::config) use self::http::{HTTP, URL};
+pub(in crate::config) use self::http_check::HTTP_CHECK;
 pub(in crate::config) use self::other::OTHER;
 pub(in crate::config) use self::text::{AGENT, PROTOCOL, SEND_EXPECT, SMTP};
 
