@@ -62,6 +62,9 @@ fn all() -> Policy {
         .with_jitter(10)
 }
 
+// shows virtual_server: rise, fall, fast_interval, down_interval, deadline, jitter
+// shows real_server: rise, fall, fast_interval, down_interval, deadline, jitter
+// shows all checks: rise, fall, fast_interval, down_interval, deadline, jitter
 #[test]
 fn each_block_may_have_each_keyword() {
     assert_eq!(policy("", "", &tcp("")), usual());
