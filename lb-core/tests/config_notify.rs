@@ -351,6 +351,7 @@ fn keywords_that_keepalived_does_not_have_are_refused_where_that_is_asked_for() 
     let others: std::collections::BTreeSet<&str> =
         others.iter().map(|keyword| keyword.name).collect();
     let expected = [
+        "certificate_warning",
         "checker_max_scripts",
         "deadline",
         "down_interval",

@@ -114,7 +114,7 @@ fn the_innermost_setting_counts() {
 }
 
 #[test]
-fn a_check_that_cannot_go_there_says_why() {
+fn a_check_that_cannot_go_there_reports_why() {
     let note = "the check goes to the real server itself";
     for (server, check, message) in [
         (

@@ -5,9 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use tokio::sync::watch;
 use tokio::task::{self, AbortHandle, JoinSet};
-use tokio::time::Instant;
 
-use super::runner::Runner;
 use crate::{Input, InputState};
 
 type States = watch::Receiver<Option<InputState>>;
@@ -80,36 +78,5 @@ impl Inputs {
     /// Whether the input changed during the probe that has just ended.
     pub(super) fn take_missed(&mut self, number: usize) -> bool {
         self.missed.remove(&number)
-    }
-}
-
-impl Runner {
-    /// Follows the input of a new group, if its check has one.
-    pub(super) fn follow_input(&mut self, number: usize) {
-        let group = self.table.group(number);
-        let input = group.and_then(|group| group.key.0.check.input().cloned());
-        if let Some(input) = input {
-            self.inputs.follow(number, &input);
-        }
-    }
-
-    /// Whether a probe of a group has something to read: it has no input, or the input has a state.
-    pub(super) fn has_state(&self, number: usize) -> bool {
-        let group = self.table.group(number);
-        let input = group.and_then(|group| group.key.0.check.input());
-        input.is_none_or(|input| input.state().is_some())
-    }
-
-    /// Plans a probe of a group whose input has changed.
-    pub(super) fn handle_input(&mut self, number: usize) {
-        let Some(group) = self.table.group(number) else {
-            return;
-        };
-        if group.probe.is_some() {
-            // The probe may have read the state before.
-            self.inputs.note_missed(number);
-        } else if self.table.subscribers(number).any(|s| !s.suspended) {
-            self.plan_probe(number, Instant::now());
-        }
     }
 }

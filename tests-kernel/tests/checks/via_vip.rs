@@ -191,7 +191,7 @@ fn a_backup_finds_real_servers_that_do_not_answer_for_clients() -> TestResult {
     wait_for_marks(&director, MARKS)?;
     wait_for(&director, [ALL, ALL])?;
 
-    // A reload without the setting takes them away, and the checks go on.
+    // A reload without the setting takes them away, and the checks continue.
     director.configure(&configuration("", ""))?;
     director.reload()?;
     wait_for_marks(&director, &[])?;

@@ -59,9 +59,9 @@ protocols = imap pop3
 listen = 127.0.0.1
 ssl = no
 disable_plaintext_auth = no
-default_internal_user = nobody
-default_login_user = nobody
-default_internal_group = nogroup
+default_internal_user = daemon
+default_login_user = daemon
+default_internal_group = daemon
 mail_location = maildir:{}/mail/%u
 passdb {
   driver = static
@@ -69,7 +69,7 @@ passdb {
 }
 userdb {
   driver = static
-  args = uid=nobody gid=nogroup home={}/mail/%u
+  args = uid=daemon gid=daemon home={}/mail/%u
 }
 ";
 
@@ -78,7 +78,7 @@ userdb {
 fn dovecot_answers() -> TestResult {
     let words = ["dovecot", "-F", "-c", "{}/dovecot.conf"];
     let directory = directory()?;
-    directory_of_nobody(&directory, "mail")?;
+    directory_of_daemon(&directory, "mail")?;
     let server = Server::start(directory, &words, &[("dovecot.conf", DOVECOT)])?;
     server.wait_for_pass("IMAP_CHECK {\n}", IMAP)?;
     server.wait_for_pass("POP3_CHECK {\n}", POP3)?;
@@ -96,8 +96,8 @@ listen_address=127.0.0.1
 background=NO
 anonymous_enable=YES
 local_enable=NO
-ftp_username=nobody
-nopriv_user=nobody
+ftp_username=daemon
+nopriv_user=daemon
 anon_root={}/files
 secure_chroot_dir={}/files
 seccomp_sandbox=NO

@@ -73,12 +73,12 @@ fn directory() -> TestResult<TempDir> {
     Ok(directory)
 }
 
-/// A directory in it of the user nobody, for what a server writes without root.
-fn directory_of_nobody(parent: &TempDir, name: &str) -> TestResult<PathBuf> {
+/// A directory in it of the user daemon, for what a server writes without root.
+fn directory_of_daemon(parent: &TempDir, name: &str) -> TestResult<PathBuf> {
     let path = parent.path().join(name);
     fs::create_dir(&path)?;
-    let nobody = User::from_name("nobody")?.ok_or("no user nobody")?;
-    chown(&path, Some(nobody.uid.as_raw()), Some(nobody.gid.as_raw()))?;
+    let daemon = User::from_name("daemon")?.ok_or("no user daemon")?;
+    chown(&path, Some(daemon.uid.as_raw()), Some(daemon.gid.as_raw()))?;
     Ok(path)
 }
 

@@ -68,19 +68,19 @@ fn postgresql() -> TestResult<PathBuf> {
 }
 
 /// PostgreSQL refuses to run as root.
-const AS_NOBODY: [&str; 4] = [
+const AS_DAEMON: [&str; 4] = [
     "setpriv",
-    "--reuid=nobody",
-    "--regid=nogroup",
+    "--reuid=daemon",
+    "--regid=daemon",
     "--clear-groups",
 ];
 
 #[testbed::guest_test]
 fn postgresql_answers() -> TestResult {
     let directory = directory()?;
-    directory_of_nobody(&directory, "data")?;
+    directory_of_daemon(&directory, "data")?;
     let programs = postgresql()?;
-    let [setpriv, rest @ ..] = AS_NOBODY;
+    let [setpriv, rest @ ..] = AS_DAEMON;
     let mut initialise = Command::new(setpriv);
     initialise
         .args(rest)
@@ -90,7 +90,7 @@ fn postgresql_answers() -> TestResult {
     process::run(&mut initialise, DEADLINE)?;
     let program = programs.join("postgres").display().to_string();
     let options = ["-D", "{}/data", "-k", "{}/data", "-h", "127.0.0.1"];
-    let words = [&AS_NOBODY[..], &[&program], &options].concat();
+    let words = [&AS_DAEMON[..], &[&program], &options].concat();
     let server = Server::start(directory, &words, &[])?;
     server.wait_for_pass("TCP_CHECK {\n}", POSTGRESQL)?;
     Ok(())

@@ -41,7 +41,7 @@ pub(crate) struct GuestJob {
     pub(crate) label: String,
     pub(crate) kernel: Kernel,
     pub(crate) peers: Suite,
-    /// Whether the guest is over the tree of servers instead of the peers.
+    /// Whether the guest has the tree of servers instead of the peers.
     pub(crate) servers: bool,
     pub(crate) directory: PathBuf,
     pub(crate) program: PathBuf,

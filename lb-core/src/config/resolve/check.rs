@@ -228,7 +228,8 @@ fn check(
     for error in std::mem::take(&mut built.findings) {
         report(context, block, error);
     }
-    let virtual_address = via_vip(context, place, real, &way);
+    let method = real.method.map_or(place.method, |at| at.value);
+    let virtual_address = via_vip(context, &place.keys, method, &way);
     let target = match virtual_address {
         Some(ip) => socket.target(context, SocketAddr::new(ip, address.port())),
         None => socket.target(context, address),

@@ -5,10 +5,8 @@ use std::net::IpAddr;
 
 use lb_ipvs::{ForwardingMethod, ServiceKey};
 
-use super::server::Place;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::line::{At, Context};
-use crate::config::real::RealServerConfig;
 use crate::config::via_vip::ViaVip;
 
 /// What decides whether a check goes to the virtual address.
@@ -27,11 +25,12 @@ pub(super) struct Way<'c> {
     pub(super) excluded: [(bool, &'static str); 2],
 }
 
-/// The virtual address to which a check goes; none if it goes to the real server itself.
+/// The virtual address to which a check of a real server with this forwarding method goes; none if it goes to
+/// the real server itself. `keys` are those of the services.
 pub(super) fn via_vip(
     context: &mut Context<'_>,
-    place: &Place<'_>,
-    real: &RealServerConfig,
+    keys: &[ServiceKey],
+    method: ForwardingMethod,
     way: &Way<'_>,
 ) -> Option<IpAddr> {
     let setting = way.setting?;
@@ -45,7 +44,7 @@ pub(super) fn via_vip(
         }
         None
     };
-    let first = place.keys.iter().find_map(ServiceKey::address);
+    let first = keys.iter().find_map(ServiceKey::address);
     let ip = match setting.value {
         ViaVip::Off => return None,
         ViaVip::Address(ip) => Some(ip),
@@ -57,7 +56,6 @@ pub(super) fn via_vip(
             format!("`{}` makes no connection that IPVS forwards", way.name),
         );
     }
-    let method = real.method.map_or(place.method, |at| at.value);
     if !matches!(
         method,
         ForwardingMethod::DirectRouting | ForwardingMethod::Tunnel(_)
