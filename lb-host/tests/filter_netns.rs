@@ -199,7 +199,7 @@ fn table_of_a_killed_process_is_found_by_its_mark() -> Result<(), Error> {
     let removed = pair.with_plane(OWNER, async |plane| plane.remove_stale_filters().await);
     let removed: Vec<String> = removed.iter().map(ToString::to_string).collect();
     let expected =
-        ["IPv4", "IPv6"].map(|family| format!("removing stale {family} packet filter test"));
+        ["IPv4", "IPv6"].map(|family| format!("removing stale {family} packet filter lb-test"));
     assert_eq!(removed, expected);
     assert_eq!(ruleset(&pair.host)?, [""; 0]);
     Ok(())

@@ -256,7 +256,7 @@ fn killed_daemon_leaves_a_filter_that_the_next_start_removes() -> TestResult {
         "packets to addresses that are left are dropped"
     );
     scene.director.start()?;
-    scene.wait_log("removing stale packet filter")?;
+    scene.wait_log("removing stale IPv4 packet filter keepalived")?;
     scene.wait_log("(VI_3) Entering MASTER STATE")?;
     scene.wait_masters()?;
     assert_eq!(scene.tables()?, tables);

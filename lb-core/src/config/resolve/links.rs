@@ -84,7 +84,7 @@ pub(super) fn named(context: &Context<'_>, config: &Config, model: &Model) -> Ve
             let vmac = router.spec.vmac.as_ref();
             let vmac = vmac.map(|vmac| (&vmac.name, &vmac.prefix));
             let ipvlan = router.spec.ipvlan.as_ref();
-            vmac.or(ipvlan.map(|ipvlan| (&ipvlan.name, &ipvlan.prefix)))
+            vmac.or_else(|| ipvlan.map(|ipvlan| (&ipvlan.name, &ipvlan.prefix)))
         })
         .collect();
     let is_above = |name: &str| {

@@ -349,7 +349,7 @@ async fn find_one(request: LinkGetRequest) -> io::Result<Option<FoundLink>> {
 fn found_link(message: &LinkMessage) -> FoundLink {
     let link = Link::new(message.header.index, "");
     let ipvlan = ipvlan_base(message);
-    let base = macvlan_base(message).or(ipvlan.map(|(base, _)| base));
+    let base = macvlan_base(message).or_else(|| ipvlan.map(|(base, _)| base));
     let mut found = FoundLink::new(link, base, None);
     found.ipvlan = ipvlan.map(|(_, mode)| mode);
     for attribute in &message.attributes {
