@@ -40,6 +40,7 @@
 //! ```
 
 #[cfg(feature = "config")]
+#[cfg(feature = "daemon")]
 use std::collections::BTreeSet;
 
 #[cfg(feature = "daemon")]
@@ -133,7 +134,7 @@ impl Model {
     }
 
     /// The tracked files that the checks of real servers follow, each once.
-    #[cfg(feature = "config")]
+    #[cfg(feature = "daemon")]
     pub(crate) fn checked_files(&self) -> impl Iterator<Item = &ObjectSpec> {
         let names: BTreeSet<&str> = self
             .virtual_servers

@@ -96,9 +96,12 @@ fn since(changes: &[Change], moment: Instant) -> Vec<Change> {
         let next = changes.get(at + 1);
         next.is_none_or(|next| next.at - changes[at].at >= Duration::from_secs(1))
     };
-    let later = changes.iter().enumerate();
-    let later = later.filter(|(at, change)| change.at >= moment && lasts(*at));
-    later.map(|(_, change)| change.clone()).collect()
+    let lasting = changes.iter().enumerate().filter(|(at, _)| lasts(*at));
+    let mut lasting: Vec<Change> = lasting.map(|(_, change)| change.clone()).collect();
+    // What comes back after a step is no change.
+    lasting.dedup_by(|next, earlier| next.pool == earlier.pool);
+    lasting.retain(|change| change.at >= moment);
+    lasting
 }
 
 /// Asserts that both sides changed in the same way, and each change at nearly the same time.
@@ -185,7 +188,12 @@ fn outages_have_the_consequences_that_they_have_with_keepalived() -> TestResult 
             let pools = changes.into_iter().map(|change| change.pool);
             pools.collect::<Vec<_>>()
         });
-        assert_eq!(pools[0], pools[1], "{}", case.1.name);
+        let log = sides[0].director.log();
+        assert_eq!(
+            pools[0], pools[1],
+            "{}: keepalived's log:\n{log}",
+            case.1.name
+        );
     }
     let logs = [0, 1].map(|side| sides[side].director.log());
     for (port, case) in &cases {

@@ -98,69 +98,74 @@ const CASES: &[(&str, &str, bool)] = &[
         "regex Server\ndigest 5d41402abc4b2a76b9719d911017c592",
         true,
     ),
-    ("", "regex Server", true),
     ("", "regex x\nregex_no_match", true),
 ];
 
+/// The parts in which an answer comes, the lines of its `url`, and whether keepalived and ours pass it.
+type Answer = (Vec<String>, String, [bool; 2]);
+
 /// All answers, with those that are longer than one read.
-fn answers() -> Vec<(Vec<String>, String, bool)> {
+fn answers() -> Vec<Answer> {
     let head = "HTTP/1.0 200 OK\r\nServer: lab\r\n\r\n";
     assert_eq!(head.len(), 32);
     let page = |body: &str| vec![format!("{head}{body}")];
-    let mut all: Vec<(Vec<String>, String, bool)> = CASES
+    let mut all: Vec<Answer> = CASES
         .iter()
-        .map(|(body, lines, up)| (page(body), (*lines).to_owned(), *up))
+        .map(|(body, lines, up)| (page(body), (*lines).to_owned(), [*up; 2]))
         .collect();
     let limited = |lines: &str, up| {
         let answer = "HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nabcdef";
-        (vec![answer.to_owned()], lines.to_owned(), up)
+        (vec![answer.to_owned()], lines.to_owned(), [up; 2])
     };
     all.push(limited("regex abc", true));
     all.push(limited("regex def", true));
     // The header is searched, too.
-    all.push((page("hello"), "regex Server".to_owned(), true));
+    all.push((page("hello"), "regex Server".to_owned(), [true; 2]));
+    // keepalived searches the header where the same read has a part of the body. Ours searches it always, so
+    // that a verdict does not depend on how an answer is split.
+    all.push((page(""), "regex Server".to_owned(), [false, true]));
     // Answers that come in parts.
     for (parts, lines, up) in [
-        (vec![head, "hello"], "regex Server", true),
-        (vec![head, "hello"], "regex hello", true),
-        (vec![head, "hello"], r"regex \\nhel", true),
-        (vec![head, "hello"], r"regex \\Ahello", false),
+        (vec![head, "hello"], "regex Server", [false, true]),
+        (vec![head, "hello"], "regex hello", [true; 2]),
+        (vec![head, "hello"], r"regex \\nhel", [false, true]),
+        (vec![head, "hello"], r"regex \\Ahello", [false; 2]),
         (
             vec![head, "hello"],
             "regex hello\nregex_min_offset 32",
-            true,
+            [false, true],
         ),
         (
             vec![head, "hello"],
             "regex hello\nregex_min_offset 33",
-            false,
+            [false; 2],
         ),
         (
             vec![head, "hello"],
             "regex hello\nregex_max_offset 31",
-            false,
+            [false; 2],
         ),
         (
             vec![head, "hello"],
             "regex hello\nregex_max_offset 32",
-            true,
+            [true; 2],
         ),
-        (vec![head, "hel", "lo"], "regex hello", true),
-        (vec![head, "hel", "lo"], "regex (?<=hel)lo", true),
+        (vec![head, "hel", "lo"], "regex hello", [true; 2]),
+        (vec![head, "hel", "lo"], "regex (?<=hel)lo", [true; 2]),
         (
             vec![head, "hel", "lo"],
             "regex hello\ndigest 5d41402abc4b2a76b9719d911017c592",
-            true,
+            [true; 2],
         ),
         (
             vec![head, "hel", "lo"],
             "regex Server\ndigest 5d41402abc4b2a76b9719d911017c592",
-            true,
+            [false, true],
         ),
         (
             vec![&head[..20], &head[20..], "hel", "lo"],
             "regex Server",
-            true,
+            [false, true],
         ),
     ] {
         let parts = parts.into_iter().map(str::to_owned).collect();
@@ -169,9 +174,9 @@ fn answers() -> Vec<(Vec<String>, String, bool)> {
     // Pages of more than one read.
     for length in [3000, 4000, 4090, 4096, 5000, 20_000, 100_000] {
         let body = format!("{}needle{}", "x".repeat(length), "y".repeat(5000));
-        all.push((page(&body), "regex needle".to_owned(), true));
-        all.push((page(&body), "regex xneedley".to_owned(), true));
-        all.push((page(&body), r"regex \\Aneedle".to_owned(), false));
+        all.push((page(&body), "regex needle".to_owned(), [true; 2]));
+        all.push((page(&body), "regex xneedley".to_owned(), [true; 2]));
+        all.push((page(&body), r"regex \\Aneedle".to_owned(), [false; 2]));
     }
     all
 }
@@ -223,7 +228,7 @@ fn regular_expressions_match_as_those_of_keepalived() -> TestResult {
         let table = director.table()?;
         for (port, (answer, lines, passes)) in (FIRST_PORT..).zip(&cases) {
             let is_up = table.contains(&format!("{}:{port} ", REAL_SERVERS[0]));
-            if is_up != *passes {
+            if Some(&is_up) != passes.get(number) {
                 let (text, length) = (answer.join("|"), answer.concat().len());
                 let body = text
                     .get(32..60)
