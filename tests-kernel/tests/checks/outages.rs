@@ -16,6 +16,8 @@ use crate::{DEADLINE, TestResult};
 
 /// Period of the checks.
 pub(crate) const PERIOD: Duration = Duration::from_secs(3);
+/// What does not last that long is a step of a change.
+const STEP: Duration = Duration::from_secs(1);
 /// How much longer than its periods a verdict may take: the guest has one slow processor for all.
 const SLACK: Duration = Duration::from_secs(3);
 /// Length of a short outage, during which each check runs at least once; its retries take three times as long.
@@ -94,7 +96,7 @@ fn transitions(log: &str, port: u16) -> Vec<String> {
 fn since(changes: &[Change], moment: Instant) -> Vec<Change> {
     let lasts = |at: usize| {
         let next = changes.get(at + 1);
-        next.is_none_or(|next| next.at - changes[at].at >= Duration::from_secs(1))
+        next.is_none_or(|next| next.at - changes[at].at >= STEP)
     };
     let lasting = changes.iter().enumerate().filter(|(at, _)| lasts(*at));
     let mut lasting: Vec<Change> = lasting.map(|(_, change)| change.clone()).collect();
@@ -172,6 +174,8 @@ fn outages_have_the_consequences_that_they_have_with_keepalived() -> TestResult 
         server.set(Moment::After)?;
     }
     wait_for(&sides, &cases, |case| case.pools[1])?;
+    // The last pools of the outage are no steps, either.
+    pause(STEP);
     for case in &cases {
         assert_same(&sides, case, begin);
     }

@@ -124,52 +124,52 @@ fn answers() -> Vec<Answer> {
     // keepalived searches the header where the same read has a part of the body. Ours searches it always, so
     // that a verdict does not depend on how an answer is split.
     all.push((page(""), "regex Server".to_owned(), [false, true]));
-    // Answers that come in parts.
+    // Answers that come in parts: what of keepalived's verdict is chance is not compared.
     for (parts, lines, up) in [
-        (vec![head, "hello"], "regex Server", [false, true]),
-        (vec![head, "hello"], "regex hello", [true; 2]),
-        (vec![head, "hello"], r"regex \\nhel", [false, true]),
-        (vec![head, "hello"], r"regex \\Ahello", [false; 2]),
+        (vec![head, "hello"], "regex Server", true),
+        (vec![head, "hello"], "regex hello", true),
+        (vec![head, "hello"], r"regex \\nhel", true),
+        (vec![head, "hello"], r"regex \\Ahello", false),
         (
             vec![head, "hello"],
             "regex hello\nregex_min_offset 32",
-            [false, true],
+            true,
         ),
         (
             vec![head, "hello"],
             "regex hello\nregex_min_offset 33",
-            [false; 2],
+            false,
         ),
         (
             vec![head, "hello"],
             "regex hello\nregex_max_offset 31",
-            [false; 2],
+            false,
         ),
         (
             vec![head, "hello"],
             "regex hello\nregex_max_offset 32",
-            [true; 2],
+            true,
         ),
-        (vec![head, "hel", "lo"], "regex hello", [true; 2]),
-        (vec![head, "hel", "lo"], "regex (?<=hel)lo", [true; 2]),
+        (vec![head, "hel", "lo"], "regex hello", true),
+        (vec![head, "hel", "lo"], "regex (?<=hel)lo", true),
         (
             vec![head, "hel", "lo"],
             "regex hello\ndigest 5d41402abc4b2a76b9719d911017c592",
-            [true; 2],
+            true,
         ),
         (
             vec![head, "hel", "lo"],
             "regex Server\ndigest 5d41402abc4b2a76b9719d911017c592",
-            [false, true],
+            true,
         ),
         (
             vec![&head[..20], &head[20..], "hel", "lo"],
             "regex Server",
-            [false, true],
+            true,
         ),
     ] {
         let parts = parts.into_iter().map(str::to_owned).collect();
-        all.push((parts, lines.to_owned(), up));
+        all.push((parts, lines.to_owned(), [up; 2]));
     }
     // Pages of more than one read.
     for length in [3000, 4000, 4090, 4096, 5000, 20_000, 100_000] {
@@ -228,7 +228,9 @@ fn regular_expressions_match_as_those_of_keepalived() -> TestResult {
         let table = director.table()?;
         for (port, (answer, lines, passes)) in (FIRST_PORT..).zip(&cases) {
             let is_up = table.contains(&format!("{}:{port} ", REAL_SERVERS[0]));
-            if Some(&is_up) != passes.get(number) {
+            // Which parts keepalived reads at once, and so whether it searches the header, is chance.
+            let is_chance = software == Software::Keepalived && answer.len() > 1;
+            if Some(&is_up) != passes.get(number) && !is_chance {
                 let (text, length) = (answer.join("|"), answer.concat().len());
                 let body = text
                     .get(32..60)
