@@ -6,6 +6,7 @@ use tests_kernel::process;
 use super::*;
 
 const LDAP: u16 = 389;
+const RADIUS: u16 = 1812;
 
 const SLAPD: &str = "\
 include /etc/ldap/schema/core.schema
@@ -49,7 +50,17 @@ fn openldap_answers() -> TestResult {
         "ldap://127.0.0.1/",
     ];
     let server = Server::start(directory, &words, &[])?;
-    server.wait_for_pass("TCP_CHECK {\n}", LDAP)?;
+    server.wait_for_pass("LDAP_CHECK {\n}", LDAP)?;
+    let base = "base \"dc=example,dc=org\"";
+    assert_passes(&format!("LDAP_CHECK {{\n{base}\n}}"), LDAP)?;
+    let bind = |password: &str| {
+        let login = "login \"cn=admin,dc=example,dc=org\"";
+        format!("LDAP_CHECK {{\n{base}\n{login}\npassword {password}\n}}")
+    };
+    assert_passes(&bind("secret"), LDAP)?;
+    assert_fails(&bind("wrong"), LDAP, "49")?;
+    let missing = "LDAP_CHECK {\nbase \"dc=none,dc=org\"\n}";
+    assert_fails(missing, LDAP, "32")?;
     Ok(())
 }
 
@@ -112,5 +123,12 @@ fn freeradius_answers() -> TestResult {
     let server = Server::start(directory()?, &words, &files)?;
     let ready = |line: &str| line.contains("Ready to process requests");
     server.process.wait_for_line("ready", DEADLINE, ready)?;
+    let check = |password: &str, secret: &str, more: &str| {
+        format!("RADIUS_CHECK {{\nlogin probe\npassword {password}\nsecret {secret}\n{more}\n}}")
+    };
+    assert_passes(&check("word", "shared", ""), RADIUS)?;
+    assert_fails(&check("other", "shared", ""), RADIUS, "Access-Reject")?;
+    assert_passes(&check("other", "shared", "accept_reject"), RADIUS)?;
+    assert_fails(&check("word", "wrong", "connect_timeout 1"), RADIUS, "")?;
     Ok(())
 }

@@ -43,10 +43,10 @@ fn exim_answers() -> TestResult {
     server.wait_for_pass("SMTP_CHECK {\n}", SMTP)?;
     assert_passes("SMTP_CHECK {\nhelo_name lb1.example.net\nehlo\n}", SMTP)?;
     let dialogue =
-        "expect_prefix \"220 mail.example.org\"\nsend \"NOOP\\r\\n\"\nexpect_regex \"^250 .*OK\"\n";
+        "expect_prefix \"220 mail.example.org\"\nsend \"NOOP\\r\\n\"\nexpect_regex \"250 .*OK\"\n";
     assert_passes(&format!("SEND_EXPECT_CHECK {{\n{dialogue}}}"), SMTP)?;
-    // Exim has no certificate here, and refuses the command.
-    assert_fails("SMTP_CHECK {\nstarttls\n}", SMTP, "unexpected answer: 503")?;
+    // Exim makes a certificate of its own where the configuration has none.
+    assert_passes("SMTP_CHECK {\nstarttls\n}", SMTP)?;
     assert_fails("POP3_CHECK {\n}", SMTP, "unexpected answer: 220 mail")?;
     Ok(())
 }
@@ -62,6 +62,8 @@ disable_plaintext_auth = no
 default_internal_user = daemon
 default_login_user = daemon
 default_internal_group = daemon
+first_valid_uid = 1
+first_valid_gid = 1
 mail_location = maildir:{}/mail/%u
 passdb {
   driver = static

@@ -13,7 +13,7 @@ mod store;
 use std::error::Error;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ const DEADLINE: Duration = Duration::from_secs(120);
 struct Server {
     process: Background,
     /// Removed with the server.
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Server {
@@ -48,8 +48,12 @@ impl Server {
         command.args(words).current_dir(directory.path());
         Ok(Self {
             process: Background::spawn(&mut command)?,
-            _directory: directory,
+            directory,
         })
+    }
+
+    fn path(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Probes until the check passes: the server has started.

@@ -39,6 +39,8 @@ http {
 }
 "#;
 
+/// SHA-256 of `hello` and a newline.
+const SHA256: &str = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
 /// MD5 of `hello` and a newline.
 const HELLO: &str = "b1946ac92492d2347c6235b4d2611184";
 
@@ -49,6 +51,7 @@ fn start() -> TestResult<Server> {
         .args([
             "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "9",
         ])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
         .args([
             "-subj",
             "/CN=localhost",
@@ -90,5 +93,27 @@ fn nginx_pages_of_keepalived() -> TestResult {
         &named.replace("DIGEST", "6f7b093c0b07f727537d7ae9d5c898ad"),
         PORT,
     )?;
+    Ok(())
+}
+
+#[testbed::guest_test]
+fn nginx_pages_over_http_check() -> TestResult {
+    let server = start()?;
+    let check = |lines: &str| format!("HTTP_CHECK {{\npath /\n{lines}\n}}");
+    assert_passes(&check("text hello"), PORT)?;
+    assert_passes(&check("method HEAD"), PORT)?;
+    assert_passes(&check(&format!("sha256 {SHA256}")), PORT)?;
+    assert_fails(&check("text other"), PORT, "")?;
+    let gone = "HTTP_CHECK {\npath /gone\nstatus_code 410\n}";
+    assert_passes(gone, PORT)?;
+    assert_fails("HTTP_CHECK {\npath /moved\n}", PORT, "status code 302")?;
+    // The certificate is its own root.
+    let ca = server.path().join("cert.pem").display().to_string();
+    let trusted = format!("tls\nca {ca}\nvirtualhost localhost\nsni_name localhost\ntext hello");
+    assert_passes(&check(&trusted), TLS_PORT)?;
+    assert_passes(&check("tls\nverify off\ntext hello"), TLS_PORT)?;
+    assert_fails(&check("tls\nvirtualhost localhost"), TLS_PORT, "TLS")?;
+    let other = trusted.replace("localhost", "www.example.org");
+    assert_fails(&check(&other), TLS_PORT, "TLS")?;
     Ok(())
 }

@@ -56,7 +56,16 @@ fn mariadb_answers() -> TestResult {
     let users = "CREATE USER probe@localhost;\n\
                  CREATE USER secret@localhost IDENTIFIED BY 'word';\n";
     let server = Server::start(directory, &words, &[("users.sql", users)])?;
-    server.wait_for_pass("TCP_CHECK {\n}", MARIADB)?;
+    server.wait_for_pass("MYSQL_CHECK {\nlogin probe\n}", MARIADB)?;
+    assert_passes("MYSQL_CHECK {\n}", MARIADB)?;
+    assert_passes("MYSQL_CHECK {\nlogin secret\npassword word\n}", MARIADB)?;
+    let wrong = "MYSQL_CHECK {\nlogin secret\npassword other\n}";
+    assert_fails(wrong, MARIADB, "Access denied for user")?;
+    assert_fails(
+        "MYSQL_CHECK {\nlogin none\n}",
+        MARIADB,
+        "Access denied for user",
+    )?;
     Ok(())
 }
 
@@ -92,6 +101,12 @@ fn postgresql_answers() -> TestResult {
     let options = ["-D", "{}/data", "-k", "{}/data", "-h", "127.0.0.1"];
     let words = [&AS_DAEMON[..], &[&program], &options].concat();
     let server = Server::start(directory, &words, &[])?;
-    server.wait_for_pass("TCP_CHECK {\n}", POSTGRESQL)?;
+    server.wait_for_pass(
+        "PGSQL_CHECK {\nlogin probe\ndatabase postgres\n}",
+        POSTGRESQL,
+    )?;
+    assert_fails("PGSQL_CHECK {\nlogin none\n}", POSTGRESQL, "does not exist")?;
+    let missing = "PGSQL_CHECK {\nlogin probe\ndatabase missing\n}";
+    assert_fails(missing, POSTGRESQL, "3D000")?;
     Ok(())
 }
