@@ -53,16 +53,16 @@ fn two_routers_without_addresses_elect_one() -> TestResult {
         let begun = Instant::now();
         let mut first = Director::new(one, pair[0], &router(0, unicast))?;
         let mut second = Director::new(two, pair[1], &router(1, unicast))?;
-        first.start()?;
-        second.start()?;
         let wait_for_log = |director: &Director, words: &str| {
             wait_until(words, DEADLINE, || {
                 let log = director.log();
                 log.contains(words).then_some(()).ok_or(log)
             })
         };
-        wait_for_log(&second, "Entering BACKUP STATE")?;
+        first.start()?;
         wait_for_log(&first, "Entering MASTER STATE")?;
+        second.start()?;
+        wait_for_log(&second, "Entering BACKUP STATE")?;
         let of_first = |advert: &Advert| advert.source == HOSTS[0];
         let mut since = begun;
         // More of them than the other one waits for.

@@ -215,13 +215,18 @@ fn an_instance_is_in_fault_while_its_track_group_lacks_something() -> TestResult
         log(false)?;
         assert!(director.log().contains("Entering FAULT STATE"));
         if software == Software::Lbctl {
-            let table = director.lbctl(&["status"])?;
-            for part in [
-                "VI_1: static route 10.5.0.0/16 dev side0: fault",
-                "static route 10.5.0.0/16 dev side0  interface side0 down  uplink",
-            ] {
-                assert!(table.contains(part), "{table}");
-            }
+            // The refusal of the kernel is the reason until the state of the link is known.
+            wait_until("the reason", DEADLINE, || {
+                let table = director
+                    .lbctl(&["status"])
+                    .map_err(|error| error.to_string())?;
+                let parts = [
+                    "VI_1: static route 10.5.0.0/16 dev side0: fault",
+                    "static route 10.5.0.0/16 dev side0  interface side0 down  uplink",
+                ];
+                let complete = parts.iter().all(|part| table.contains(part));
+                complete.then_some(()).ok_or(table)
+            })?;
             let document: serde_json::Value =
                 serde_json::from_str(&director.lbctl(&["status", "--json"])?)?;
             let item = &document["static_items"][0];
