@@ -124,6 +124,7 @@ fn story(software: Software) -> TestResult<Mails> {
     fs::write(&first, "")?;
     wait_for(&director, &server(61), &["DOWN", "UP"])?;
     fs::write(&second, "")?;
+    wait_for(&director, &server(62), &["DOWN", "UP"])?;
     wait_for(&director, service, &["DOWN", "UP"])?;
     director.configure(&[FILE, "}\n"].concat().replace("@DIR@", &place))?;
     director.reload()?;
