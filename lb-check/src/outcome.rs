@@ -116,6 +116,19 @@ impl std::fmt::Display for Outcome {
     }
 }
 
+#[cfg(feature = "tcp")]
+impl Outcome {
+    /// Makes a probe; the target passes when it succeeds. Measures how long the probe takes.
+    pub(crate) async fn measure<T>(probe: impl Future<Output = Result<T, Failure>>) -> Self {
+        let started = std::time::Instant::now();
+        let outcome = match probe.await {
+            Ok(_) => Self::pass(),
+            Err(failure) => failure.into(),
+        };
+        outcome.with_latency(started.elapsed())
+    }
+}
+
 #[cfg(feature = "runtime")]
 impl From<Failure> for Outcome {
     fn from(failure: Failure) -> Self {

@@ -2,7 +2,7 @@
 //! `TCP_CHECK`: passes when the target accepts a connection.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -69,12 +69,7 @@ impl HealthCheck for TcpCheck {
     }
 
     async fn check(&self, target: &Target) -> Outcome {
-        let started = Instant::now();
-        let outcome = match connect(target, self.connect_timeout, Close::Reset).await {
-            Ok(_) => Outcome::pass(),
-            Err(failure) => failure.into(),
-        };
-        outcome.with_latency(started.elapsed())
+        Outcome::measure(connect(target, self.connect_timeout, Close::Reset)).await
     }
 }
 

@@ -7,7 +7,7 @@ mod message;
 
 #[cfg(feature = "tls")]
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::time::timeout;
@@ -172,12 +172,7 @@ impl HealthCheck for GrpcCheck {
     }
 
     async fn check(&self, target: &Target) -> Outcome {
-        let started = Instant::now();
-        let outcome = match self.run(target).await {
-            Ok(()) => Outcome::pass(),
-            Err(failure) => failure.into(),
-        };
-        outcome.with_latency(started.elapsed())
+        Outcome::measure(self.run(target)).await
     }
 }
 

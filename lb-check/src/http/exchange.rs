@@ -102,6 +102,10 @@ pub enum Stage {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Part<'a> {
     /// The bytes; the first part begins with the header.
+    #[cfg_attr(
+        not(feature = "regex"),
+        expect(dead_code, reason = "regular expressions are searched for in them")
+    )]
     pub(super) received: &'a [u8],
     /// Those of the body, up to the `Content-Length`.
     pub(super) digested: &'a [u8],

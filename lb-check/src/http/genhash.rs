@@ -160,7 +160,8 @@ pub async fn run(options: &GenhashOptions) -> Result<Report, Error> {
             name: options.virtualhost.as_deref().filter(|_| options.sni),
             close_notify: false,
         },
-        ..Security::default()
+        #[cfg(feature = "tls")]
+        client: None,
     });
     let mut stage = Stage::default();
     let step = options.timeout;

@@ -5,7 +5,7 @@ mod ber;
 mod factory;
 mod message;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::time::timeout;
@@ -147,12 +147,7 @@ impl HealthCheck for LdapCheck {
     }
 
     async fn check(&self, target: &Target) -> Outcome {
-        let started = Instant::now();
-        let outcome = match self.run(target).await {
-            Ok(()) => Outcome::pass(),
-            Err(failure) => failure.into(),
-        };
-        outcome.with_latency(started.elapsed())
+        Outcome::measure(self.run(target)).await
     }
 }
 

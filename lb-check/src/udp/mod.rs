@@ -166,11 +166,6 @@ impl HealthCheck for UdpCheck {
     }
 
     async fn check(&self, target: &Target) -> Outcome {
-        let started = Instant::now();
-        let outcome = match self.ask(target).await {
-            Ok(()) => Outcome::pass(),
-            Err(failure) => failure.into(),
-        };
-        outcome.with_latency(started.elapsed())
+        Outcome::measure(self.ask(target)).await
     }
 }

@@ -12,10 +12,11 @@ use lb_check::{
     CheckEvent, CheckEvents, HealthCheck, LocalError, Outcome, Policy, ProbeSpec, Reason,
     Scheduler, SchedulerOptions, SubscriptionId, Target, TcpCheck, Verdict,
 };
-use socket2::{Domain, Socket, Type};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
+
+use super::peers::{closed, deaf};
 
 /// The time to connect; ten times as long is too long for a test.
 const STEP: Duration = Duration::from_millis(400);
@@ -111,33 +112,6 @@ async fn verdict(events: &mut CheckEvents) -> (u64, bool, Outcome) {
             event => panic!("{event:?}"),
         }
     }
-}
-
-/// An address without a listener.
-fn closed() -> Target {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket
-        .bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
-        .unwrap();
-    Target::new(socket.local_addr().unwrap().as_socket().unwrap())
-}
-
-/// A listener whose queue is full: it answers no SYN any more.
-fn deaf() -> (Target, Vec<Socket>) {
-    let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    listener
-        .bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
-        .unwrap();
-    listener.listen(0).unwrap();
-    let address = listener.local_addr().unwrap();
-    let mut sockets = vec![listener];
-    for _ in 0..3 {
-        let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        client.set_nonblocking(true).unwrap();
-        let _ = client.connect(&address);
-        sockets.push(client);
-    }
-    (Target::new(address.as_socket().unwrap()), sockets)
 }
 
 fn failed(way: Way, outcome: &Outcome, reason: Reason) {

@@ -25,7 +25,7 @@ mod http_check;
 mod inputs;
 #[cfg(feature = "runtime")]
 mod panics;
-#[cfg(any(feature = "http", all(feature = "text", feature = "tls")))]
+#[cfg(feature = "tcp")]
 mod peers;
 mod policy;
 mod presets;

@@ -316,7 +316,7 @@ impl Checks {
         let _span = director_log::span(virtual_server).entered();
         match warning {
             Some(warning) => tracing::warn!("{kind} on service {real_server}: {warning}"),
-            None => tracing::info!("{kind} on service {real_server}: no more warning"),
+            None => tracing::info!("{kind} on service {real_server}: the warning has ended"),
         }
     }
 
